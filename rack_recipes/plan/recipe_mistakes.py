@@ -84,11 +84,11 @@ class Scriptlets:
 
     def find(self, user: ScriptletUser) -> ScriptletEntry | CatalogError:
         """The scriptlet that a step or a hook names, or why there is none."""
-        name = (user.module, user.function, user.type)
+        name = (user.module, user.function, user.type, getattr(user, "envelope", ""))
         entry = self.cache.get(name)
         if entry is None:
             try:
-                entry = find_scriptlet(*name, self.folders)
+                entry = find_scriptlet(*name[:3], self.folders, name[3])
             except CatalogError as error:
                 entry = error
             self.cache[name] = entry

@@ -180,20 +180,26 @@ class CacheKey:
 
 @dataclass(frozen=True, slots=True)
 class ResultPart:
-    """A context key that a step writes, and the part of an Ansible module's result that it takes.
+    """A context key that a step writes, and what it takes: a part of an Ansible module's result, or of printed text.
 
     `at` is the part's path: keys and numbers of items, with dots between them; empty for the whole result. `parse` is
     how a text on this path, or at its end, is read: `json`, or empty where it stays a text.
+
+    `pattern` is the regular expression that finds the value in what a program without an envelope prints. If the key is
+    `optional`, it need not. Without a `type` the value is a number where it reads as one, and else a text.
     """
 
     key: str
     at: str = ""
     parse: Literal["", "json"] = ""
+    pattern: str = ""
+    optional: bool = False
+    type: Literal["", "str", "int", "float"] = ""
 
     @property
     def is_whole(self) -> bool:
-        """Whether the key takes the whole result. All keys of scriptlets do, which choose their values themselves."""
-        return not self.at and not self.parse
+        """Whether the key takes the whole result. Those of most scriptlets do, which choose their values themselves."""
+        return not self.at and not self.parse and not self.pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +297,7 @@ class Step:
     `timeout` is in seconds, None for no limit. `hosts` is a pattern, None for the recipe's hosts. `when` is true,
     false, a Jinja expression, or conditions that all have to hold. `loop` is a list or a reference to one. `matrix` has
     a list, or a reference to one, by name. `become` is the user that the step runs as, empty for the one who logs in.
+    With `envelope` none the exit code of a script is its verdict, and patterns find its keys in what it prints.
     `delegate_to` is the host that runs the step on behalf of its own one, a name or a Jinja expression; empty for none.
 
     A step of scope pair or group runs between its hosts: `members` says which test each other, `serve` is the serving
@@ -309,6 +316,7 @@ class Step:
     module: str
     place: Place
     function: str = ""
+    envelope: Literal["", "none"] = ""
     args: Mapping[str, Any] = field(default_factory=dict)
     hosts: str | None = None
     scope: Scope = "host"

@@ -29,6 +29,7 @@ class ScriptletEntry:
     it reads what they were in earlier runs.
     `live` is whether it uses the live bus.
     `flags` are options of the compiler, for a C source.
+    `patterns` has, by key, the pattern that finds its value in what is printed; None where an envelope is printed.
     `digest` is `sha256:<hex>` of the file and of its sidecar.
     `deprecated` names what to use instead of a deprecated scriptlet.
     What is there for readers: `holds` says of keys in `writes` what they hold, with units; `needs` are tools, devices
@@ -47,6 +48,7 @@ class ScriptletEntry:
     writes: tuple[str, ...] = ()
     digest: str = ""
     flags: tuple[str, ...] = ()
+    patterns: Mapping[str, Mapping[str, Any]] | None = None
     scope: Literal["host", "run"] = "host"
     reads_results: bool = False
     reads_history: tuple[str, ...] = ()

@@ -43,7 +43,7 @@ OF_STEP = (
 )
 OF_PROGRAM = (
     *("kind", "options", "reads", "digest", "module", "function", "file", "flags", "class", "call"),
-    *("reads_results", "reads_history", "library", "live", "words", "serves"),
+    *("reads_results", "reads_history", "library", "live", "words", "serves", "patterns"),
 )
 FIELDS = frozenset((*OF_STEP, *OF_PROGRAM))
 

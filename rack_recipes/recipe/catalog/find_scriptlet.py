@@ -36,6 +36,7 @@ from rack_recipes.recipe.catalog.scriptlet_files import (
     is_runnable,
     misnamed_candidates,
 )
+from rack_recipes.recipe.output_patterns import patterns_of
 from rack_recipes.recipe.scriptlet_entry import Kind, ScriptletEntry
 from rack_recipes.recipe.trusted_files import Stamp, check_trusted, read_checked
 from rack_recipes.settings import Settings
@@ -98,12 +99,16 @@ def is_missing_builtin(module: str) -> bool:
     return not moved.is_file() or not re.search(rf"(?m)^ +{name}:", moved.read_text(encoding="utf-8"))
 
 
-def entry_of(candidate: Candidate, function: str) -> ScriptletEntry:
+def entry_of(candidate: Candidate, function: str, envelope: str = "") -> ScriptletEntry:
     """Return the entry of a scriptlet. Raises CatalogError if the file is not trusted or declares something wrong.
 
-    `function` is the name of the class, empty if the recipe names none.
+    `function` is the name of the class, empty if the recipe names none. With the `envelope` none, a script or a program
+    needs no sidecar.
     """
-    return READERS[candidate.kind](candidate, function, _stamp_if_trusted(candidate, candidate.relative_path))
+    seen = _stamp_if_trusted(candidate, candidate.relative_path)
+    if envelope and not candidate.sidecar and candidate.kind != "python" and not function:
+        return _entry(candidate, _digest(_checked_script(candidate.path, seen)), {"envelope": envelope})
+    return READERS[candidate.kind](candidate, function, seen)
 
 
 def functions_of(candidate: Candidate) -> list[str]:
@@ -160,7 +165,10 @@ def _sidecar_entry(candidate: Candidate, function: str, seen: Stamp) -> Scriptle
         raise CatalogError(f"{candidate.path} has no class {function!r}: only a Python scriptlet has a function")
     if not candidate.sidecar:
         beside = Path(candidate.path).with_suffix(SUFFIXES[0]).name
-        raise CatalogError(f"{candidate.path} has no {beside} beside it, to give its description, options and writes")
+        raise CatalogError(
+            f"{candidate.path} has no {beside} beside it, to give its description, options and writes (a step runs a "
+            "script as it is with envelope: none)"
+        )
     if not is_runnable(candidate):
         raise CatalogError(f"{candidate.path} is not executable: chmod +x {candidate.path}")
     check_single(Path(candidate.sidecar), CatalogError)
@@ -185,12 +193,15 @@ def _entry(candidate: Candidate, digest: str, declared: Mapping[str, Any], funct
         writes=tuple(writes),
         digest=digest,
         flags=tuple(declared.get("flags", ())),
+        patterns=patterns_of(writes or {}) if declared.get("envelope") else None,
         scope=declared.get("scope", "host"),
         reads_results=declared.get("reads_results", False),
         reads_history=tuple(declared.get("reads_history", ())),
         live=declared.get("live", False),
         deprecated=declared.get("deprecated", "").strip(),
-        holds=writes if isinstance(writes, dict) else {},
+        holds={key: said if isinstance(said, str) else said.get("description", "") for key, said in writes.items()}
+        if isinstance(writes, dict)
+        else {},
         needs=None if needs is None else tuple(needs),
         verdicts=declared.get("verdicts", {}),
         example=dedent(declared.get("example", "")).strip(),
@@ -212,8 +223,7 @@ def _read_classes(path: str, seen: Stamp) -> tuple[tuple[ScriptletClass, ...], s
 
 @lru_cache(maxsize=4096)
 def _read_with_sidecar(path: str, sidecar: str, seen: tuple[Stamp, Stamp]) -> tuple[Mapping[str, Any], str]:
-    code, beside = read_checked(path, seen[0]), read_checked(sidecar, seen[1])
-    _check_first_line(path, code)
+    code, beside = _checked_script(path, seen[0]), read_checked(sidecar, seen[1])
     return read_sidecar(beside, sidecar), _digest(code, beside)
 
 
@@ -222,11 +232,13 @@ def _digest(*parts: bytes) -> str:
     return f"sha256:{sha256(whole).hexdigest()}"
 
 
-def _check_first_line(path: str, code: bytes) -> None:
-    """Raise CatalogError for Windows line ends: they become a part of the interpreter's name."""
+def _checked_script(path: str, seen: Stamp) -> bytes:
+    """The file. Raises CatalogError for Windows line ends: they become a part of the interpreter's name."""
+    code = read_checked(path, seen)
     first = code.partition(b"\n")[0]
     if first.startswith(b"#!") and first.endswith(b"\r"):
         raise CatalogError(f"{path}:1:1: expected Unix line ends, got those of Windows")
+    return code
 
 
 _SCRIPTLET_SUFFIX = re.compile(r"\.(py|sh|awk|c)$")
@@ -236,11 +248,14 @@ FULL_NAME_PARTS = 3  # namespace, collection, module
 OF_ANSIBLE = " (a step with a module of Ansible's has type: ansible)"
 
 
-def find_scriptlet(module: str, function: str, kind: str, folders: Sequence[Path] = DEFAULT_FOLDERS) -> ScriptletEntry:
+def find_scriptlet(
+    module: str, function: str, kind: str, folders: Sequence[Path] = DEFAULT_FOLDERS, envelope: str = ""
+) -> ScriptletEntry:
     """Return the scriptlet that a step names. Raises CatalogError.
 
-    `kind` is the step's type. `folders` are the project's trusted folders of drop-ins; the collection's own folder
-    comes after them. If several tails of `module` name a file, the longest tail wins, then the first folder.
+    `kind` is the step's type, `envelope` what it says of that. `folders` are the project's trusted folders of
+    drop-ins; the collection's own folder comes after them. If several tails of `module` name a file, the longest tail
+    wins, then the first folder.
     """
     if not MODULE.fullmatch(module):
         raise CatalogError(
@@ -249,7 +264,7 @@ def find_scriptlet(module: str, function: str, kind: str, folders: Sequence[Path
     found = _search(module, drop_in_folders(folders))
     if not found:
         raise CatalogError(f"no scriptlet {module!r} {_searched_folders(module, folders)}{_hint(module, folders)}")
-    return entry_of(_choose(found, kind), function)
+    return entry_of(_choose(found, kind), function, envelope)
 
 
 def list_scriptlets(folders: Sequence[Path] = DEFAULT_FOLDERS) -> tuple[ScriptletEntry, ...]:

@@ -17,6 +17,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import KEY as CONTEXT_KEY
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS
 from rack_recipes.errors import CatalogError, Place, RecipeError, RecipeErrors
+from rack_recipes.recipe.output_patterns import NONE, pattern_problems
 from rack_recipes.recipe.recipe_model import Path
 from rack_recipes.recipe.values_in_messages import closest, listed, quoted, shown
 from rack_recipes.recipe.yaml.files_beside_recipes import Check, Problem, unknown
@@ -24,7 +25,7 @@ from rack_recipes.recipe.yaml.reader import Document, read
 from rack_recipes.recipe.yaml.values_and_positions import KEY
 
 ANALYSES = ("reads_results", "reads_history")  # what is for scriptlets that analyse their run
-PLAIN = ("str", "int", "float")  # types whose choices can be compared with values directly
+PLAIN = ("str", "int", "float")  # types whose choices can be compared with values directly, and of values in a text
 OPTION = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -34,7 +35,7 @@ def check_declared(declared: Mapping[str, object], places: Mapping[Path, Place])
     `places` has the position of each declared value, by the value's path.
     """
     found = [problem for name in declared for problem in _check(name, declared[name], TOP, ())]
-    found += _analyses_only_the_run(declared)
+    found += [*_analyses_only_the_run(declared), *_patterns(declared)]
     if found:
         errors = (RecipeError(_place(path, places), *words) for path, *words in found)
         raise CatalogError("\n".join(map(str, sorted(errors, key=attrgetter("place")))))
@@ -51,6 +52,22 @@ def _analyses_only_the_run(declared: Mapping[str, object]) -> Iterator[Problem]:
         for name in ANALYSES:
             if declared.get(name):
                 yield (name,), "scope: run beside it, since only such a step sees the whole run", "scope: host", ""
+
+
+def _patterns(declared: Mapping[str, object]) -> Iterator[Problem]:
+    """Yield what is wrong with the keys of a program without an envelope, and patterns that nobody would look for."""
+    writes = declared.get("writes")
+    if declared.get("envelope") == NONE:
+        yield from ((("writes", *path), *words) for path, *words in pattern_problems(writes))
+    elif isinstance(writes, dict):
+        for key, said in writes.items():
+            if isinstance(said, dict):
+                yield (
+                    ("writes", key),
+                    "what this key holds, with units (a pattern needs envelope: none)",
+                    shown(said),
+                    "",
+                )
 
 
 def _check(name: str, value: object, checks: Mapping[str, Check], path: Path) -> Iterator[Problem]:
@@ -73,7 +90,7 @@ def _one_of(*words: str) -> Check:
     def check(value: object, path: Path) -> Iterator[Problem]:
         if value not in words:
             near = closest(value, words) if isinstance(value, str) else ""
-            yield path, f"one of {listed(words, len(words))}", shown(value), near
+            yield path, f"one of {listed(words, len(words))}" if words[1:] else words[0], shown(value), near
 
     return check
 
@@ -174,7 +191,10 @@ def _writes(value: object, path: Path) -> Iterator[Problem]:
     for name, text in value.items():
         if not _is_key(name):
             yield (*path, name, KEY), A_KEY, shown(name), ""
-        if not _is_text(text):
+        if isinstance(text, dict):
+            for word in text:
+                yield from _check(word, text[word], OF_KEY, (*path, name))
+        elif not _is_text(text):
             yield (*path, name), "what this key holds, with units", shown(text), ""
 
 
@@ -198,6 +218,7 @@ TOP: dict[str, Check] = {
     "options": _none_or(_options),
     "reads": _none_or(_keys),
     "writes": _writes,
+    "envelope": _one_of(NONE),
     "flags": _list_of(_is_text, "a flag of the C compiler, such as -O2"),
     "scope": _one_of("host", "run"),
     "reads_results": _instance_of(bool, "true or false"),
@@ -207,6 +228,12 @@ TOP: dict[str, Check] = {
     "needs": _list_of(_is_text, "a tool, a device or a right that the host needs, such as: root"),
     "verdicts": _verdicts,
     "example": _instance_of(str, "text: steps of a recipe"),
+}
+OF_KEY: dict[str, Check] = {  # of a program without an envelope
+    "pattern": _text,
+    "type": _one_of(*PLAIN),
+    "optional": _instance_of(bool, "true or false"),
+    "description": _text,
 }
 ATTRIBUTES: dict[str, Check] = {
     "type": _one_of(*CONVERSIONS),

@@ -56,7 +56,7 @@ def names_none(entry: ScriptletEntry) -> bool:
 
     It may still set one whose name it makes up. Code that it imports from beside it may set them, too.
     """
-    if entry.source != "project":
+    if entry.source != "project" or entry.patterns is not None:
         return False
     text = entry.path.read_bytes()
     if entry.kind != "python":

@@ -4,14 +4,13 @@
 
 from __future__ import annotations
 
-import re
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from math import prod
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS, OTHERS
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import MOST as MOST_INSTANCES
 from rack_recipes.errors import RecipeError
+from rack_recipes.recipe.output_patterns import pattern_problems, regex_problem
 from rack_recipes.recipe.recipe_model import BETWEEN, Path
 from rack_recipes.recipe.recipe_node import CONDITION_PATHS, Named, Node, is_number, text
 from rack_recipes.recipe.rules.possible_limits import possible_limits, possible_value
@@ -128,6 +127,7 @@ STEP_LIST_RULES: tuple[Callable[[Steps], Iterator[RecipeError]], ...] = (
 type Rule = Callable[[Node], Iterator[RecipeError]]
 NEED_A_BOUND = frozenset(("accept", "backoff", "max_delay_sec", "on", "until"))  # fields of retry
 OF_RUN = ("run", "delegate")  # the locks that a step of scope run can hold, by their `of`
+OF_OUTPUT = ("pattern", "optional", "type")  # words of a key that is found in printed text
 FULL_NAME = 3  # parts of the name of an Ansible module: namespace, collection, module
 
 
@@ -158,11 +158,30 @@ def ansible_step(step: Node) -> Iterator[RecipeError]:
         yield step.error(("module",), expected, quoted(module), near)
 
 
-def parts_only_of_results(step: Node) -> Iterator[RecipeError]:
-    """Only the result of an Ansible module has parts to choose from: a scriptlet sets its keys itself."""
-    if isinstance(step.data["writes"], dict) and step.data.get("type", "python") != "ansible":
-        expected = "a list of context keys in a step of a scriptlet (parts are taken of the results of type: ansible)"
+def envelope_only_of_programs(step: Node) -> Iterator[RecipeError]:
+    """Only a script or a program may lack an envelope."""
+    kind = step.data.get("type", "python")
+    if kind not in ("shell", "native"):
+        yield from refused(step, "envelope", f"type {kind}: only type shell and type native print one")
+
+
+def parts_of_results_and_output(step: Node) -> Iterator[RecipeError]:
+    """A module's result has parts to choose from, and so has what a script prints: others set their keys themselves."""
+    writes, kind = step.data["writes"], step.data.get("type", "python")
+    if step.data.get("envelope"):
+        yield from (step.error(("writes", *path), *words) for path, *words in pattern_problems(writes))
+    elif isinstance(writes, dict) and kind != "ansible":
+        expected = (
+            "a list of context keys in a step of a scriptlet (parts are taken of the results of type: ansible, and of "
+            "what is printed with envelope: none)"
+        )
         yield step.error(("writes",), expected, "a mapping")
+    mixed = ("at", "parse") if step.data.get("envelope") else OF_OUTPUT if kind == "ansible" else ()
+    for key, part in writes.items() if isinstance(writes, dict) else ():
+        for word in mixed if isinstance(part, dict) else ():
+            if word in part:
+                others = "a pattern finds the value" if step.data.get("envelope") else "'at' is where the value is"
+                yield step.error(("writes", key, word, KEY), f"no '{word}': {others}", shown(part[word]))
 
 
 def run_scope(step: Node) -> Iterator[RecipeError]:
@@ -336,7 +355,8 @@ RULES_BY_FIELD: dict[str, tuple[Rule, ...]] = {
     "retry": (bounded_retry, max_delay_not_below_delay, unique_verdicts),
     "repeat": (bounded_repeat,),
     "locks": (known_locks,),
-    "writes": (parts_only_of_results,),
+    "writes": (parts_of_results_and_output,),
+    "envelope": (envelope_only_of_programs,),
 }
 KNOWN = {*LIMITS, *OTHERS}
 
@@ -415,12 +435,8 @@ def valid_pattern(node: Node) -> Iterator[RecipeError]:
     pattern = text(node.data.get("matches"))
     if "${" in pattern or "{{" in pattern:
         return
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            re.compile(pattern)
-    except (re.error, OverflowError, RecursionError) as error:
-        yield node.error(("matches",), "a regular expression", f"{quoted(pattern)} ({error})")
+    if problem := regex_problem(pattern):
+        yield node.error(("matches",), "a regular expression", f"{quoted(pattern)} ({problem})")
 
 
 def no_pattern_for_quantile(condition: Node) -> Iterator[RecipeError]:

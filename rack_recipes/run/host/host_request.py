@@ -45,7 +45,10 @@ Data = Mapping[str, Any]
 ANSIBLE = "ansible"  # the type of a step that is a module of Ansible's
 # Fields of a compiled step that are not sent: the controller acts on them, or they choose the program.
 NOT_SENT = frozenset(
-    ("idx", "hosts", "writes", "module", "type", "function", "reads", "cache_key", "members", "serve", "isolate")
+    (
+        *("idx", "hosts", "writes", "module", "type", "function", "envelope", "reads", "cache_key", "members"),
+        *("serve", "isolate"),
+    )
 )
 SENT = COMPILED_FIELDS - NOT_SENT
 SERVING = ("name", "idx", "limits", "sandbox", "reads")  # what a serving side has of its step
@@ -317,22 +320,31 @@ def serving_step(step: Data) -> Data:
 
 def scriptlet_of(user: Data, folders: tuple[Path, ...]) -> ScriptletEntry:
     """The scriptlet that a step or hook uses. Raises CatalogError."""
-    return _found(user["module"], user.get("function", ""), user.get("type", "python"), folders)[0]
+    return _found(*_named(user), folders)[0]
+
+
+def _named(user: Data) -> tuple[str, str, str, str]:
+    """What a step or hook says of its scriptlet: module, function, type, and the word for no envelope."""
+    return user["module"], user.get("function", ""), user.get("type", "python"), user.get("envelope", "")
 
 
 def _scriptlet(user: Data, folders: tuple[Path, ...], payload_files: PayloadFiles) -> Data:
     """The program of a step or hook that uses a scriptlet."""
-    entry, program = _found(user["module"], user.get("function", ""), user.get("type", "python"), folders)
+    entry, program = _found(*_named(user), folders)
     payload_files.add(entry, user.get("args") or {})
     if user.get("sandbox") not in (None, False):
         payload_files.files.update(sandbox_code())
+    if user.get("envelope"):
+        program = {**program, "patterns": {**(entry.patterns or {}), **(user.get("writes") or {})}}
     return program if user.get("reads") is None else {**program, "reads": _reads(user["reads"], entry)}
 
 
 @cache
-def _found(module: str, function: str, kind: str, folders: tuple[Path, ...]) -> tuple[ScriptletEntry, Data]:
+def _found(
+    module: str, function: str, kind: str, envelope: str, folders: tuple[Path, ...]
+) -> tuple[ScriptletEntry, Data]:
     """The scriptlet and its program. They are the same on all hosts of a run, and workers inherit this cache."""
-    entry = find_scriptlet(module, function, kind, folders)
+    entry = find_scriptlet(module, function, kind, folders, envelope)
     digest = digest_with_imports(entry.digest, entry.inside, entry.path)
     program = {"kind": entry.kind, "options": entry.options, "reads": _reads(None, entry), "digest": digest}
     return entry, {**program, **_program(entry), **_analyses(entry)}
@@ -364,7 +376,8 @@ def _program(entry: ScriptletEntry) -> dict[str, Any]:
         module = ".".join(PurePosixPath(entry.inside).with_suffix("").parts)
         return {"module": module, "function": entry.function}
     library = {"library": INSIDE} if library_of(entry.inside, entry.path) else {}
-    return {"file": entry.inside, "flags": list(entry.flags), **library}
+    patterns = {} if entry.patterns is None else {"patterns": dict(entry.patterns)}
+    return {"file": entry.inside, "flags": list(entry.flags), **library, **patterns}
 
 
 def _analyses(entry: ScriptletEntry) -> dict[str, Any]:

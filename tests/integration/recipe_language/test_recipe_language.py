@@ -59,6 +59,16 @@ def told(code: int, answer: dict[str, Any], found: Results) -> dict[str, Any]:
     }
 
 
+@pytest.mark.usefixtures("features")
+def test_a_script_as_it_is_ends_the_same_in_each_way(feature: Callable[[str], Ran], rack: Any):
+    name = "scripts_as_they_are"
+    fused = feature(name)
+    wanted = told(fused.done.code, fused.done.answer, fused.results)
+    for options, settings in ((("--stepwise",), {}), ((), {"RACK_RECIPES_ONE_PROCESS_FROM": 0})):
+        done = run_recipe(f"{name}.yml", *options, on=rack, hosts=HOSTS, **settings)
+        assert told(done.code, done.answer, done.results) == wanted
+
+
 SECRET = "password-of-this-test"
 HOSTS = "r01,r02"
 

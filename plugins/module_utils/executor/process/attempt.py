@@ -195,6 +195,7 @@ class Attempt:
         self.pipes: dict[int, Callable[[bytes], None]] = {}
         self.is_watched = False
         self.ask: Callable[[int], None] | None = None
+        self.patterns: Event | None = None  # by key, of a program that prints no envelope
         self._change = change
         self._conceal = conceal
         self._events: Lines | None = None

@@ -71,6 +71,7 @@ def run_child(
 ) -> Generator[Attempt | float, None, Attempt]:
     """Start a child, wait for its end and return the attempt. Raises InvalidStep if it cannot start."""
     attempt = Attempt(step.get("timeout"), change, state.secrets.register)
+    attempt.patterns = step.get("patterns")
     ctx.send_to(attempt.receive)
     ctx.keep_on(state.launcher.shelf)
     observer = state.observer(step)
@@ -250,9 +251,15 @@ def _missing_yet(attempt: Attempt, scope: Scope, until: Any) -> str:
 
 
 def _said(attempt: Attempt, ctx: ContextView, secrets: StageSecrets) -> Outcome:
-    """What the scriptlet itself says: its envelope, or the end of its Python class."""
+    """What the scriptlet itself says: its envelope, the end of its Python class, or its exit code and its output."""
     ending = attempt.ending
     analyses = ctx.analysis is not None
+    if attempt.patterns is not None:
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.step.judge_output import judge_output
+
+        if read_envelope(attempt.stdout, needed=False, secret=ctx.secret, analyses=analyses):
+            raise ValueError("it printed an envelope, which nobody reads: its step or its sidecar says envelope: none")
+        return judge_output(attempt, ctx, secrets.mask)
     envelope = read_envelope(attempt.stdout, needed=ending is None, secret=ctx.secret, analyses=analyses)
     if envelope is None:
         if ending is None:
@@ -323,7 +330,8 @@ def check(attempt: Attempt, scope: Scope, success: Record) -> Outcome:
         remarks = hold_to_limits(attempt.measurements, success["limits"], (name, name.partition("[")[0]))
     checks = [(each, "") for each in attempt.measurements[:own] if "verdict" in each] + criteria
     if not checks:
-        return ("passed", "") if success.get("none") else ("error", UNCHECKED)
+        judged = success.get("none") or attempt.patterns is not None  # an exit code is a check
+        return ("passed", "") if judged else ("error", UNCHECKED)
     verdict = min((measured["verdict"] for measured, _wrong in checks), key=rank)
     if verdict == "passed":
         return verdict, ""

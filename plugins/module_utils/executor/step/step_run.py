@@ -45,7 +45,7 @@ def digest_of_inputs(state: StageState, step: Step, params: Record, scope: Scope
     if "digest" not in step or step.get("live"):  # nobody knows what a step reads live
         return ""
     given = [step.get("module"), step.get("function"), params, *_criteria(step, scope)]
-    given += [step["sandbox"]] if "sandbox" in step else []
+    given += [step[name] for name in ("sandbox", "patterns") if name in step]
     read, files = state.context.read_by(step), _files(state, params)
     return fingerprint(step["digest"], given, read, state.host, files, state.secrets.key_for)
 
@@ -255,7 +255,7 @@ class StepRun:
         verdict, reason = judge(attempt, self.ctx, self.scope, self.step["success"], self.state.secrets, until)
         self.count_secrets(attempt)
         self.measurements = attempt.measurements
-        self.checks = sum("verdict" in each for each in self.measurements)
+        self.checks = sum("verdict" in each for each in self.measurements) + (attempt.patterns is not None)
         return verdict, reason if verdict in HARMLESS else reason + self._exceeded(attempt, reason) + attempt.starved()
 
     def count_secrets(self, attempt: Attempt) -> None:

@@ -78,13 +78,15 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "module": texts,
     "place": st.just(PLACE),
     "function": texts,
+    "envelope": st.sampled_from(("", "none")),
     "args": st.dictionaries(texts, wholes | texts | numbers),
     "hosts": maybe() | texts,
     "scope": st.sampled_from(("host", "run")),
     "depends_on": st.lists(DEPENDENCIES, max_size=3).map(tuple),
     "reads": names,
     "writes": st.lists(
-        st.builds(ResultPart, texts, st.just("") | texts, st.sampled_from(("", "json"))),
+        st.builds(ResultPart, texts, st.just("") | texts, st.sampled_from(("", "json")))
+        | st.builds(ResultPart, texts, pattern=texts, optional=st.booleans(), type=st.sampled_from(("", "int"))),
         unique_by=attrgetter("key"),
         max_size=3,
     ).map(tuple),

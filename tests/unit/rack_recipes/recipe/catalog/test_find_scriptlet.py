@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -207,9 +208,46 @@ def test_a_wrong_type_is_said(folder):
     )
 
 
+@pytest.mark.parametrize(("name", "kind"), [("usage.sh", "shell"), ("usage.awk", "shell"), ("usage.c", "native")])
+def test_without_an_envelope_a_script_needs_no_sidecar(folder, name, kind):
+    write(folder / "site" / name, SCRIPT)
+    found = find_scriptlet("site.usage", "", kind, [folder], "none")
+    assert (found.patterns, found.options, found.reads, found.writes) == ({}, None, None, ())
+    write(folder / "site" / name, f"{SCRIPT}# other")
+    assert find_scriptlet("site.usage", "", kind, [folder], "none").digest != found.digest
+    write(folder / "site" / name, "#!/bin/sh\r\n")
+    with pytest.raises(CatalogError, match="expected Unix line ends"):
+        find_scriptlet("site.usage", "", kind, [folder], "none")
+
+
+def test_a_class_has_no_envelope_to_leave_out(folder):
+    write(folder / "a.py", "x = 1\n")
+    with pytest.raises(CatalogError, match="has no scriptlet class"):
+        find_scriptlet("a", "", "python", [folder], "none")
+    write(folder / "b.sh", SCRIPT)
+    with pytest.raises(CatalogError, match="has no class 'B': only a Python scriptlet has a function"):
+        find_scriptlet("b", "B", "shell", [folder], "none")
+
+
+def test_a_sidecar_has_patterns_of_what_is_printed(folder):
+    write(folder / "load.sh", SCRIPT)
+    number = {"pattern": "load ([0-9.]+)", "optional": True, "type": "float"}
+    said = {"a.load_v1": {**number, "description": "jobs"}, "a.text_v1": {"pattern": "x"}}
+    write(folder / "load.yml", f"envelope: none\nwrites: {json.dumps(said)}\n")
+    found = find_scriptlet("load", "", "shell", [folder])
+    assert found.patterns == {"a.load_v1": number, "a.text_v1": {"pattern": "x"}}
+    assert (found.writes, found.holds) == (("a.load_v1", "a.text_v1"), {"a.load_v1": "jobs", "a.text_v1": ""})
+    write(folder / "load.yml", "envelope: none\n")
+    assert find_scriptlet("load", "", "shell", [folder]).patterns == {}
+    write(folder / "load.yml", "writes: {a.load_v1: jobs}\n")
+    assert find_scriptlet("load", "", "shell", [folder]).patterns is None
+
+
 def test_a_script_without_a_sidecar_hides_no_other(folder):
     write(folder / "disk/usage.sh", SCRIPT)
-    assert "scriptlets/disk/usage.sh has no usage.yml beside it" in refusal("scriptlets.disk.usage", "shell")
+    told = refusal("scriptlets.disk.usage", "shell")
+    assert "scriptlets/disk/usage.sh has no usage.yml beside it" in told
+    assert "(a step runs a script as it is with envelope: none)" in told
 
 
 @pytest.mark.parametrize(

@@ -188,7 +188,7 @@ def test_everything_may_be_left_out(text):
         ("description: a\n writes: b", "x.yml:2:"),
         (
             "descripton: a",
-            "expected one of description, options, reads, writes, flags, scope, reads_results, reads_history,",
+            "expected one of description, options, reads, writes, envelope, flags, scope, reads_results,",
         ),
         ("scope: run\nreads_results: 1", "x.yml:2:16: expected true or false, got the number 1"),
         ("scope: run\nreads_history: [3]", "x.yml:2:17: expected the name of a measurement or of a context key"),
@@ -234,6 +234,35 @@ def test_everything_may_be_left_out(text):
         ("deprecated:", "such as: use steps.probe_v2, got nothing"),
         ("deprecated: ''", "x.yml:1:13: expected one line that names what to use instead"),
         ('deprecated: "a\\nb"', "x.yml:1:13: expected one line that names what to use instead"),
+        ("envelope: non", "x.yml:1:11: expected none, got 'non' (did you mean 'none'?)"),
+        ("envelope:", "x.yml:1:10: expected none, got nothing"),
+        (
+            "writes: {a.b_v1: {pattern: x}}",
+            "x.yml:1:18: expected what this key holds, with units (a pattern needs envelope: none), got a mapping with",
+        ),
+        (
+            "envelope: none\nwrites: [a.b_v1]",
+            "x.yml:2:9: expected a mapping of each key to a pattern such as {pattern: 'up ([0-9]+) s'} beside",
+        ),
+        ("envelope: none\nwrites: {a.b_v1: text}", "x.yml:2:18: expected a pattern such as {pattern: 'up"),
+        ("envelope: none\nwrites: {a.b_v1: {type: int}}", "x.yml:2:18: expected a pattern such as {pattern: 'up"),
+        ("envelope: none\nwrites: {a.b_v1: {pattern: 3}}", "x.yml:2:28: expected text, got the number 3"),
+        (
+            "envelope: none\nwrites: {a.b_v1: {pattern: '(x'}}",
+            "x.yml:2:28: expected a regular expression with one group, or with named groups, got '(x' (missing ), unte",
+        ),
+        (
+            "envelope: none\nwrites: {a.b_v1: {pattern: '(x)(y)'}}",
+            "got '(x)(y)' (2 groups: name those that count, as in (?P<name>...), and begin others with (?:)",
+        ),
+        (
+            "envelope: none\nwrites: {a.b_v1: {pattern: x, type: number}}",
+            "x.yml:2:37: expected one of str, int, float, got 'number'",
+        ),
+        (
+            "envelope: none\nwrites: {a.b_v1: {pattern: x, optinal: true}}",
+            "x.yml:2:31: expected one of pattern, type, optional, description, got 'optinal' (did you",
+        ),
         ("scope: rn", "x.yml:1:8: expected one of host, run, got 'rn' (did you mean 'run'?)"),
     ],
 )

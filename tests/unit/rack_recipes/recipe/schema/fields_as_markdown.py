@@ -62,7 +62,8 @@ def value(part: Mapping[str, Any]) -> str:
     """What a field may hold, in the words of its errors."""
     words = part.get("enum")
     if words:
-        return f"{', '.join(f'`{word}`' for word in words[:-1])} or `{words[-1]}`"
+        first = ", ".join(f"`{word}`" for word in words[:-1])
+        return " or ".join(filter(None, (first, f"`{words[-1]}`")))
     return str(part["errorMessage"])
 
 

@@ -387,3 +387,28 @@ def test_a_host_gets_the_limits_that_are_for_it(attributes: dict[str, Any], boun
     [step] = asked(STEP, recipe={"path": "r.yml", "limits": LIMITS}, attributes=attributes).message["steps"]
     assert [limit["min"] for limit in step["success"]["limits"]] == bounds
     assert not any("where" in limit for limit in step["success"]["limits"])
+
+
+@pytest.mark.parametrize(
+    ("module", "said", "patterns"),
+    [
+        ("t.step", {}, None),
+        ("t.bare", {"envelope": "none"}, {}),
+        ("t.step", {"envelope": "none", "writes": {"a.b_v1": {"pattern": "x"}}}, {"a.b_v1": {"pattern": "x"}}),
+        ("t.asis", {}, {"a.own_v1": {"pattern": "y", "type": "int"}}),
+        (
+            "t.asis",
+            {"envelope": "none", "writes": {"a.b_v1": {"pattern": "x"}}},
+            {"a.own_v1": {"pattern": "y", "type": "int"}, "a.b_v1": {"pattern": "x"}},
+        ),
+    ],
+)
+def test_the_patterns_of_a_script_without_an_envelope(module: str, said: dict[str, Any], patterns: Any):
+    for name in ("bare", "asis"):
+        Path(f"scriptlets/t/{name}.sh").write_text("#!/bin/sh\n")
+    Path("scriptlets/t/asis.yml").write_text(
+        "envelope: none\nwrites: {a.own_v1: {pattern: y, type: int, description: jobs}}\n"
+    )
+    (step,) = asked({"name": "s", "type": "shell", "module": module, **said}).message["steps"]
+    assert step.get("patterns") == patterns
+    assert not {"envelope", "writes"} & step.keys()

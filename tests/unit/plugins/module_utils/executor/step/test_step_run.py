@@ -148,6 +148,7 @@ def test_with_other_inputs_it_runs_again(work, change):
 FIELDS = {
     "its scriptlet": {"digest": "sha256:2"},
     "its criteria": {"success": {"ctx_has_keys": ["n_v1"]}},
+    "the patterns for its output": {"patterns": {"n_v1": {"pattern": "[0-9]+"}}},
     "a criterion's limit": {"success": {"values": [{"value": "${params.n}", "max": 9}]}},
     "its repetition": {"repeat": {"count": 2}},
     "what it waits for": {"retry": {"until": [{"value": 1, "eq": 1}]}},
@@ -303,3 +304,8 @@ def test_a_step_that_registered_secrets_runs_again(work, kind):
     before = run(work, work.script(registers, "a", **step))
     after = run(work, work.script(registers, "a", **step), offers=offered(before, kind))
     assert (times(work), after.only["verdict"], after.told[0]) == (2, "passed", {"secret": "zebra-7777"})
+
+
+def test_an_exit_code_is_a_check(work):
+    found = run(work, {**work.script("true", "a", success={}), "patterns": {}}).only
+    assert (found["verdict"], found["checks"]) == ("passed", 1)

@@ -1,0 +1,2 @@
+#!/bin/sh
+echo "load 0.5 of 2"

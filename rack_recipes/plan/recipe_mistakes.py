@@ -47,7 +47,7 @@ from rack_recipes.settings import HOOK
 
 ScriptletUser = Step | Hook
 DATA = "data/"  # the folder of the collection with files for our recipes
-ScriptletName = tuple[str, str, str]  # a module, its function and its type
+ScriptletName = tuple[str, str, str, str]  # a module, its function, its type, and what the step says of its envelope
 # Statements of Ansible's playbooks, which run nothing on a host.
 STATEMENT_WORDS = ("import_playbook", "import_role", "import_tasks", "include_role", "include_tasks", "meta")
 STATEMENTS = frozenset(f"ansible.builtin.{word}" for word in STATEMENT_WORDS)

@@ -12,7 +12,7 @@ from typing import Any
 from rack_recipes.recipe.recipe_model import Path
 from rack_recipes.recipe.values_in_messages import quoted, shown
 
-type Problem = tuple[Path, str, str, str]
+type Problem = tuple[Path, tuple[str, str]]  # where it is, what was expected, what is there
 NONE = "none"  # the word for a program without an envelope
 A_PATTERN = "a pattern such as {pattern: 'up ([0-9]+) s'} beside envelope: none"
 A_REGEX = "a regular expression with one group, or with named groups"
@@ -35,14 +35,14 @@ def pattern_problems(writes: object) -> Iterator[Problem]:
     """
     if not isinstance(writes, Mapping):
         if writes:
-            yield (), f"a mapping of each key to {A_PATTERN}", shown(writes), ""
+            yield (), (f"a mapping of each key to {A_PATTERN}", shown(writes))
         return
     for key, said in writes.items():
         pattern = said.get("pattern") if isinstance(said, Mapping) else None
         if not isinstance(pattern, str):
-            yield (key,), A_PATTERN, shown(said), ""
+            yield (key,), (A_PATTERN, shown(said))
         elif problem := regex_problem(pattern) or _too_many_groups(pattern):
-            yield (key, "pattern"), A_REGEX, f"{quoted(pattern)} ({problem})", ""
+            yield (key, "pattern"), (A_REGEX, f"{quoted(pattern)} ({problem})")
 
 
 def _too_many_groups(pattern: str) -> str:

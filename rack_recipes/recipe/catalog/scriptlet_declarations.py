@@ -58,7 +58,7 @@ def _patterns(declared: Mapping[str, object]) -> Iterator[Problem]:
     """Yield what is wrong with the keys of a program without an envelope, and patterns that nobody would look for."""
     writes = declared.get("writes")
     if declared.get("envelope") == NONE:
-        yield from ((("writes", *path), *words) for path, *words in pattern_problems(writes))
+        yield from ((("writes", *path), *words, "") for path, words in pattern_problems(writes))
     elif isinstance(writes, dict):
         for key, said in writes.items():
             if isinstance(said, dict):

@@ -169,7 +169,7 @@ def parts_of_results_and_output(step: Node) -> Iterator[RecipeError]:
     """A module's result has parts to choose from, and so has what a script prints: others set their keys themselves."""
     writes, kind = step.data["writes"], step.data.get("type", "python")
     if step.data.get("envelope"):
-        yield from (step.error(("writes", *path), *words) for path, *words in pattern_problems(writes))
+        yield from (step.error(("writes", *path), *words) for path, words in pattern_problems(writes))
     elif isinstance(writes, dict) and kind != "ansible":
         expected = (
             "a list of context keys in a step of a scriptlet (parts are taken of the results of type: ansible, and of "

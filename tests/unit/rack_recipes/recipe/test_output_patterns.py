@@ -23,7 +23,7 @@ from rack_recipes.recipe.output_patterns import pattern_problems, patterns_of, r
     ],
 )
 def test_each_key_needs_a_pattern_that_finds_one_value(writes: Any, paths: list[Any]) -> None:
-    assert [path for path, *_words in pattern_problems(writes)] == paths
+    assert [path for path, _words in pattern_problems(writes)] == paths
 
 
 def test_what_is_no_regular_expression() -> None:

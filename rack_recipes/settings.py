@@ -20,7 +20,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ansible_collections.rack.recipes.plugins.module_utils.journal_record import LEVELS
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import LEVELS, SHORT_LEVELS, level_named
 from rack_recipes.errors import MOST_NAMED, UsageError, nearest
 
 SECTION = "rack_recipes"
@@ -450,8 +450,8 @@ def _merge_rule(keys: str, policy: object) -> tuple[str, str]:
 
 
 def _level(value: object) -> str:
-    found = _text(value).strip().lower()
-    if found not in LEVELS:
+    found = level_named(_text(value))
+    if not found:
         raise ValueError
     return found
 
@@ -480,5 +480,5 @@ OWN_KINDS = {
     "one_process_from": NUMBER,
     **dict.fromkeys(("persist", "secret_keys"), Kind("patterns, separated by colons", _separated(":"))),
     "host_attributes": Kind("names of variables, separated by colons", _separated(":")),
-    "log_level": Kind(f"one of {', '.join(LEVELS)}", _level),
+    "log_level": Kind(f"one of {', '.join((*LEVELS, *SHORT_LEVELS))}", _level),
 }

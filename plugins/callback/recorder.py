@@ -160,7 +160,6 @@ options:
         and what steps write to stderr; C(info) has also arguments, processes, changes of the context and all other
         ends; C(debug) is everything, as with O(debug).
     default: ""
-    choices: ["", debug, info, warning, error]
     type: str
     ini: [{section: rack_recipes, key: log_level}]
     env: [{name: RACK_RECIPES_LOG_LEVEL}]

@@ -8,9 +8,9 @@ import os
 import reprlib
 import sys
 import time
-import traceback
 from types import CodeType, FunctionType
 
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child.place_of_exception import traceback_of
 from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 from ansible_collections.rack.recipes.plugins.module_utils.secret_names import MASKED, texts_of
 
@@ -44,7 +44,7 @@ def traced(method: Callable[..., Any], scriptlet: object, *args: Any) -> Any:
             returned = method(scriptlet, *args)
     except BaseException as error:
         say(f"{name} raised {type(error).__name__}: {error} after {time.monotonic() - started:.3f} s")
-        say(traceback.format_exc())
+        say(traceback_of(error, is_debug=True))
         raise
     say(f"{name} returned {shown.repr(returned)} after {time.monotonic() - started:.3f} s")
     return returned

@@ -30,6 +30,16 @@ LEVELS: dict[str, tuple[str, ...]] = {
 }
 
 
+SHORT_LEVELS = {"warn": "warning"}  # as Python's logging has it, too
+
+
+def level_named(word: str) -> str:
+    """The level that a user has named, in capitals or not; empty where there is none of this name."""
+    name = word.strip().lower()
+    name = SHORT_LEVELS.get(name, name)
+    return name if name in LEVELS else ""
+
+
 def log_level(request: dict[str, Any]) -> str:
     """The level of a request's log; empty where it has none. Its `debug` stands for everything."""
     level: str = "debug" if request.get("debug") else request.get("log_level") or ""

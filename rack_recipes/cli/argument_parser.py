@@ -114,5 +114,5 @@ def _format_of_report(words: Sequence[str]) -> str:
 
 def hint(word: str, valid: Sequence[str]) -> str:
     """Return ` (did you mean 'WORD'?)` for the valid word that is nearest, or an empty string."""
-    near = nearest(word, valid)
+    near = nearest(word, valid) or nearest(word.casefold(), valid)
     return f" (did you mean {near!r}?)" if near else ""

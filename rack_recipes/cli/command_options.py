@@ -239,13 +239,13 @@ def _said(given: object) -> dict[str, Any]:
 
 def log_levels(default: str = "") -> dict[str, Any]:
     """What is given for --log-level."""
-    return {"choices": _levels, "metavar": None, "default": default}
+    return {"choices": _levels, "metavar": None, "default": default, "type": str.lower}
 
 
 def _levels() -> tuple[str, ...]:
-    from ansible_collections.rack.recipes.plugins.module_utils.journal_record import LEVELS
+    from ansible_collections.rack.recipes.plugins.module_utils.journal_record import LEVELS, SHORT_LEVELS
 
-    return tuple(LEVELS)
+    return (*LEVELS, *SHORT_LEVELS)
 
 
 def plan_options(options: argparse.Namespace) -> PlanOptions:

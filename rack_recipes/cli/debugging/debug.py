@@ -20,9 +20,9 @@ from rack_recipes.cli.command_options import Answer, log_levels, takes
     --context FILE  the context that it finds: keys with values in YAML or JSON, or the output of `ctx show --json`
     --host HOST  run it on this host, as a run of its own (default: in this process)
     -i, --inventory PATH...  inventory with the host
-    --log-level LOG_LEVEL  show less of it: error has attempts that ended in failed or error; warning also what steps
-        write to stderr; info also their arguments, processes and changes of the context; debug is everything (default:
-        debug)
+    --log-level LOG_LEVEL  show less of it: error has attempts that ended in failed or error; warning (or warn) also
+        what steps write to stderr; info also their arguments, processes and changes of the context; debug is
+        everything (default: debug)
     --pdb  stop in Python's debugger where its `run` begins and where it raises; Python on this machine only
     examples:
     rack-recipes debug disk.usage --arg path=/ --arg max_percent=90

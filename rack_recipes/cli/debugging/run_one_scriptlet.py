@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import spec_of
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import check_key, check_value, shortened
-from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL, logged_events
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL, level_named
 from ansible_collections.rack.recipes.plugins.module_utils.secret_names import SecretNames
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from rack_recipes import settings
@@ -141,7 +141,7 @@ def run_scriptlet(options: argparse.Namespace) -> Answer:
         records, answer = run_locally(debug_run, pdb=options.pdb), {}
     last = [record for record in records if record["kind"] == "step" and record["step"] == debug_run.name][-1]
     deltas = [record for record in records if record["kind"] == "delta" and record["step"] == debug_run.name]
-    print_result(last, logged_events({"log_level": "" if options.pdb else debug_run.log_level}))
+    print_result(last, with_output=options.pdb)  # a log has what its level shows of it
     code = 0 if last["verdict"] in PASSING else 3 if last["verdict"] == "unreachable" else 1
     return {**envelope_of(last, deltas), **answer}, code
 
@@ -152,7 +152,7 @@ def _debug_run(options: argparse.Namespace) -> ScriptletRun:
     words = (split_assignment("--arg", word) for word in options.arg)
     args = {**_args(options.args), **{name: _value(entry, name, text) for name, text in words}}
     context = read_context(options.context, entry, options.host) if options.context is not None else {}
-    return ScriptletRun(entry, folders, args, **context, log_level=options.log_level)
+    return ScriptletRun(entry, folders, args, **context, log_level=level_named(options.log_level))
 
 
 def _find_entry(options: argparse.Namespace, folders: tuple[Path, ...]) -> ScriptletEntry:
@@ -210,11 +210,11 @@ def _findings(step: Record) -> list[Record]:
     return [found for attempt in step["attempts"][-1:] for found in attempt.get("findings", ())]
 
 
-def print_result(step: Record, shown: Collection[str]) -> None:
-    """Print to stderr what the scriptlet printed, unless the log has `shown` it, measured and used, and its verdict."""
+def print_result(step: Record, *, with_output: bool) -> None:
+    """Print to stderr what the scriptlet measured and used, its verdict, and if asked what it printed."""
     paint = painter(sys.stderr)
     for attempt in step["attempts"][-1:]:
-        for stream in (one for one in ("stdout", "stderr") if one not in shown):
+        for stream in ("stdout", "stderr") if with_output else ():
             sys.stderr.writelines(f"{stream}: {printable(line)}\n" for line in attempt[stream].splitlines())
         sys.stderr.write(f"used {attempt['user_sec']:g} s of user and {attempt['system_sec']:g} s of system CPU, ")
         sys.stderr.write(f"{attempt['max_rss_kib'] / 1024:.1f} MiB of memory at most\n")

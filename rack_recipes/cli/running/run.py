@@ -67,8 +67,8 @@ if TYPE_CHECKING:
     --debug -> debug  show on stderr what steps do: arguments, changes of the context, subprocesses with exit codes and
         times, output line by line, variables, tracebacks
     --serve -> serve  start a context server for this run, which ends with it: steps on the live bus need one
-    --log-level LOG_LEVEL -> log_level  show less of it: error has attempts that ended in failed or error; warning also
-        what steps write to stderr; info also their arguments, processes and changes of the context; debug is
+    --log-level LOG_LEVEL -> log_level  show less of it: error has attempts that ended in failed or error; warning (or
+        warn) also what steps write to stderr; info also their arguments, processes and changes of the context; debug is
         everything, as --debug
     -v, --verbose  show Ansible's own output; repeat it for more details
     results:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import io
 import sys
-import traceback
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -23,6 +22,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.check_context_values 
     shortened,
 )
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child.place_of_exception import traceback_of
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import OutputCapture
 from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_and_judge import (
     VERDICT_OF_STATUS,
@@ -98,7 +98,7 @@ def _ended(scriptlet: type[Scriptlet], ctx: ContextView, params: dict[str, objec
     except NOT_OURS:
         raise
     except BaseException as error:
-        traceback.print_exc()
+        sys.stderr.write(traceback_of(error))
         text, name = str(error), type(error).__name__
         return "error", text if text and name == "ValueError" else f"{name}: {text}" if text else name
     return ("error", f"run returned {code}") if code else ("passed", "")

@@ -79,11 +79,13 @@ def _outcome(
     except SystemExit as leaving:
         return _left(leaving.code)
     except BaseException as error:  # a scriptlet may raise anything, and nothing else would catch it
-        import traceback  # imported here, since only a failure needs it
+        # imported here, since only a failure needs it
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.child.place_of_exception import (
+            place_of,
+            traceback_of,
+        )
 
-        from ansible_collections.rack.recipes.plugins.module_utils.executor.child.place_of_exception import place_of
-
-        traceback.print_exc()
+        sys.stderr.write(traceback_of(error, is_debug=_is_debug()))
         return "error", _reason(error) + place_of(error, ctx.host, params, with_advice=not _is_debug()), 1
     return ("error", f"run returned {code}", code) if code else ("passed", "", 0)
 

@@ -74,7 +74,7 @@ def test_what_a_step_logs_and_its_variables_are_told(work):
     ran = work.run(python(type("Watched", (Scriptlet,), {"run": run})), debug=True)
     (told,) = [record["text"] for record in logs(ran) if record["event"] == "stderr"]
     assert "run: total = 5\nhot: 5\nTraceback (most recent call last):\n" in told
-    assert told.endswith("OSError: no disk\n")
+    assert "\nOSError: no disk\n4 frames of rack.recipes:\n" in told
 
 
 def test_a_long_value_is_cut(work):

@@ -181,9 +181,10 @@ def test_a_shell_scriptlet():
     done = call("debug", "t.say", "--arg", "word=hello")
     assert (done.code, done.answer["outputs"]) == (0, {"t.said_v1": "hello"})
     assert done.err.count("stderr: to stderr\n") == 1, "the log has it, so the result does not show it again"
-    assert "\nstdout: " in call("debug", "t.say", "--arg", "word=hello", "--log-level", "warning").err, (
-        "the log has not"
-    )
+    assert "stderr: to stderr\n" in call("debug", "t.say", "--arg", "word=hello", "--log-level", "WARN").err
+    less = call("debug", "t.say", "--arg", "word=hello", "--log-level", "Error").err
+    assert "stdout: " not in less
+    assert "stderr: " not in less
 
 
 def test_a_scriptlet_of_the_collection():

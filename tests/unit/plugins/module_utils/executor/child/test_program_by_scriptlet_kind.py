@@ -47,7 +47,8 @@ def test_a_text_as_exit_code_is_in_the_log(work):
 def test_a_traceback_is_in_the_log(work):
     log = work.run(python(does("raise KeyError('x')"))).attempt["stderr"]
     assert log.startswith("Traceback (most recent call last):\n")
-    assert log.endswith("KeyError: 'x'\n")
+    assert log.endswith("  3 frames of rack.recipes\nKeyError: 'x'\n")
+    assert "program_by_scriptlet_kind" not in log
 
 
 def test_a_verdict_needs_no_traceback(work):

@@ -10,7 +10,7 @@ import sys
 import time
 from types import CodeType, FunctionType
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.child.place_of_exception import traceback_of
+from ansible_collections.rack.recipes.plugins.module_utils.author_traceback import traceback_of
 from ansible_collections.rack.recipes.plugins.module_utils.mask import Mask
 from ansible_collections.rack.recipes.plugins.module_utils.secret_names import MASKED, texts_of
 

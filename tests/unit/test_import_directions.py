@@ -19,7 +19,15 @@ ON_TARGETS = ("modules", "module_utils")
 # In module_utils a file or folder may import those in the rows before it, and of its own row only itself.
 TARGET_LAYERS = (
     (
-        *("check_library", "file_descriptors", "journal_record", "live_client", "program_end", "read_proc_and_sys"),
+        *(
+            "author_traceback",
+            "check_library",
+            "file_descriptors",
+            "journal_record",
+            "live_client",
+            "program_end",
+            "read_proc_and_sys",
+        ),
         *("scriptlet_imports", "time_limit", "verdicts"),
     ),
     ("check_context_values", "secret_names"),

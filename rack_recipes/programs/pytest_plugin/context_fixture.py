@@ -15,6 +15,7 @@ from typing import IO, Any
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import complete_arguments
+from ansible_collections.rack.recipes.plugins.module_utils.author_traceback import traceback_of
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import (
     check_key,
     check_value,
@@ -22,7 +23,6 @@ from ansible_collections.rack.recipes.plugins.module_utils.check_context_values 
     shortened,
 )
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
-from ansible_collections.rack.recipes.plugins.module_utils.executor.child.place_of_exception import traceback_of
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import OutputCapture
 from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_and_judge import (
     VERDICT_OF_STATUS,

@@ -80,10 +80,8 @@ def _outcome(
         return _left(leaving.code)
     except BaseException as error:  # a scriptlet may raise anything, and nothing else would catch it
         # imported here, since only a failure needs it
-        from ansible_collections.rack.recipes.plugins.module_utils.executor.child.place_of_exception import (
-            place_of,
-            traceback_of,
-        )
+        from ansible_collections.rack.recipes.plugins.module_utils.author_traceback import traceback_of
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.child.place_of_exception import place_of
 
         sys.stderr.write(traceback_of(error, is_debug=_is_debug()))
         return "error", _reason(error) + place_of(error, ctx.host, params, with_advice=not _is_debug()), 1

@@ -53,6 +53,7 @@ def test_patterns_that_are_given_one_by_one_are_a_list(words: list[str], limit: 
         (["--zzz"], "there is no option '--zzz'"),
         (["--form", "dot"], "there is no option '--form' (did you mean '--format'?)"),
         (["--format", "tre"], "argument --format: expected one of tree, dot, got 'tre' (did you mean 'tree'?)"),
+        (["--format", "TRE"], "argument --format: expected one of tree, dot, got 'TRE' (did you mean 'tree'?)"),
         (["--number", "x"], "argument --number: invalid int value: 'x'"),
         (["--number"], "argument --number: expected one argument"),
         (["--seed=x"], "argument --seed: expected a whole number, got 'x'"),

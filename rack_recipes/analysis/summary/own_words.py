@@ -110,6 +110,12 @@ LIMITED = re.compile(
     re.IGNORECASE,
 )
 """What makes `all` and `nothing` speak of a part: of this no contradiction is known."""
+OF_ALL = re.compile(
+    r"\b(?:all(?! else)|every|each|everything|everyone|everybody|everywhere|always|never|none|nobody|nothing|nowhere"
+    r"|only|entire|entirely|whole|wholly|fully|solely|any|anything)\b",
+    re.IGNORECASE,
+)
+"""What speaks of all or of none. Where a result did not pass, only a fact can say so."""
 FINE = (
     r"(?:fine|well|ok|okay|good|healthy|perfect|sound|clean|green|normal|nominal|flawless|ready|passed|passes|pass"
     r"|passing|succeeded|successful|succeeds|works?|working|worked|in order|up to spec|al(?:l )?right|great|stable"
@@ -121,7 +127,7 @@ WRONG = (
 )
 ALL_FINE = re.compile(
     r"\b(?:every|all|each|everything|everyone|any|the (?:run|rack|hall|test|fabric|system|cluster|fleet|hosts?))\b"
-    rf"[^.;]*\b{FINE}\b|\bsuccess\b[^.;]*\b(?:all|every|each)\b"
+    rf"[^.;]*\b{FINE}\b|\bsuccess\b[^.;]*\b(?:all(?! else)|every|each)\b"
     rf"|\b(?:no|nothing|none|never|without|nobody|zero)\b[^.;]*\b{WRONG}\b",
     re.IGNORECASE,
 )
@@ -158,7 +164,10 @@ def own_words_problem(text: str, cited: Sequence[Fact], run: Fact) -> str:
         return "advises what no fact advises"
     if any(name.lower() not in said for name in _names(own)):
         return "has a name that no cited fact has"
-    return "contradicts the verdict of the run" if _contradicts(own, run) else ""
+    if _contradicts(own, run):
+        return "contradicts the verdict of the run"
+    is_bad = run.slots["not_passed"].value and any(word.lower() not in said for word in OF_ALL.findall(own))
+    return "says of all what no cited fact says" if is_bad else ""
 
 
 def _said(fact: Fact) -> Iterator[str]:

@@ -161,10 +161,10 @@ def test_what_no_check_can_see_is_still_told_with_the_right_numbers() -> None:
     """Swapped roles and negations pass: so a sentence is a suggestion, and the raw figures stand beside it."""
     found = checked(
         ("The limit is {r2.value}, and {r2.host} has {r2.median}.", "r2"),
-        ("{r1.host_names} have nothing in common.", "r1"),
+        ("{r1.host_names} have a common cause.", "r1"),
     )
     assert [one.text for one in found.sentences] == [
         "The limit is 9214.7 MB/s, and r02-u01 has 12000 MB/s.",
-        "r01-u07, r01-u08 have nothing in common.",
+        "r01-u07, r01-u08 have a common cause.",
     ]
     assert found.sentences[0].values == {"r2.value": 9214.7, "r2.host": "r02-u01", "r2.median": 12000}

@@ -96,6 +96,7 @@ INSTEAD = (
     ("for_sec: 3600", "for_sec: 0.5"),
     ("count: 100}", "count: 3}"),
     ("processes: 100,", "processes: 100000,"),
+    ("min_mbits: 9000", "min_mbits: 1"),
     ("become: true", "become: false"),
     ("sandbox: true", "sandbox: false"),
     ("sandbox: {network: true, write: [/var/tmp/results]}", "sandbox: false"),

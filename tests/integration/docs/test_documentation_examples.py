@@ -36,6 +36,7 @@ PLUGIN = "rack_recipes.programs.pytest_plugin.plugin"
 PYTEST = ("-p", "no:rack_recipes", "-p", "no:cacheprovider")
 NO_OTHER_PLUGINS = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 OWN_COMMAND = re.compile(r"rack-recipes (.*?)(?=\s+(?:[|&]|\d?>)|\)?$)")
+ADDRESS = re.compile(r"192\.0\.2\.\d+")
 OUTPUT = re.compile(r'"\$\(.*\)"')  # of a command, as a word of another one
 KINDS = ("yaml", "task", "python", "notebook", "json", "envelope", "console", "typed", "shown")
 INVENTORY = """\
@@ -82,6 +83,11 @@ def run_in_part(block: tuple[Path, Example]) -> Any:
     return pytest.param(block, id=id_of(block), marks=repeats)
 
 
+def on_this_machine(text: str) -> str:
+    """A file with the addresses of a document's hosts, which are all this machine, and logged in to by nobody."""
+    return ADDRESS.sub("127.0.0.1", text).replace("ansible_user: root", "ansible_connection: local")
+
+
 @pytest.fixture
 def documented(project: Path) -> Iterator[Any]:
     """A function that makes the project of a document: what we ship, an inventory, and the document's own files."""
@@ -94,7 +100,7 @@ def documented(project: Path) -> Iterator[Any]:
             if example.file:
                 path = project / example.file
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(example.text)
+                path.write_text(on_this_machine(example.text))
                 if example.kind == "yaml":
                     provide(whole(example.text), project)
         return project

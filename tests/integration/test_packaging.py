@@ -157,6 +157,20 @@ def test_the_archive_for_galaxy_is_the_collection_alone(galaxy):
     assert tops.isdisjoint({"tests", "rack_recipes", "noxfile.py", "pyproject.toml"})
 
 
+def test_what_git_ignores_in_a_checkout_is_not_packed_either(tmp_path):
+    ignored = [line for line in (ROOT / ".gitignore").read_text().splitlines() if line and not line.startswith("#")]
+    shutil.copy(ROOT / "galaxy.yml", tmp_path)
+    (tmp_path / "README.md").touch()
+    for line in ignored:
+        path = tmp_path / line.strip("/").replace("*", "x")
+        (path if line.endswith("/") else path.parent).mkdir(parents=True, exist_ok=True)
+        (path / "left" if path.is_dir() else path).touch()
+    built = tmp_path / "dist"
+    run(Path(sys.executable).with_name("ansible-galaxy"), "collection", "build", "--output-path", built, home=tmp_path)
+    with tarfile.open(next(built.glob("*.tar.gz"))) as opened:
+        assert {*opened.getnames()} == {"MANIFEST.json", "FILES.json", "README.md", "changelogs"}
+
+
 def test_links_of_the_collection_lead_somewhere_from_the_page_on_galaxy_too(galaxy, tmp_path):
     (archive,) = galaxy.glob("rack-recipes-*.tar.gz")
     with tarfile.open(archive) as opened:

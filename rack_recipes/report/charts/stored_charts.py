@@ -13,6 +13,9 @@ from fnmatch import fnmatchcase
 from math import isfinite
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
+
+from markupsafe import escape
 
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import first_few
 from rack_recipes.analysis.history import History
@@ -31,11 +34,14 @@ from rack_recipes.report.charts.timeline import run_timeline
 from rack_recipes.report.charts.trend import Change, TrendPoint, trend
 from rack_recipes.report.table_model import RUN_SCOPED, Table, named
 from rack_recipes.report.tables.all_tables import tables
+from rack_recipes.visible_text import cut
 
 NAMESPACE = "http://www.w3.org/2000/svg"
 PROBE = f'<svg xmlns="{NAMESPACE}" width="20" height="20"><text y="15" style="font:12px {FONT}">{{}}</text></svg>'
 PNG_ZOOM = 2
 """Pixels of a PNG for each pixel of the SVG, so that it is sharp on paper too."""
+HEAD, LETTER = 24, 8
+"""Pixels of the SVG that the title of a PNG takes, and that one letter of it takes at most."""
 
 
 def to_svg(chart: Chart) -> str:
@@ -53,7 +59,18 @@ def to_png(chart: Chart) -> bytes:
         raise UsageError(
             "a PNG would have no text: no font for it is here, such as Debian's fonts-dejavu-core; SVG needs none"
         )
-    return bytes(svg_to_bytes(svg_string=_with_style(chart, plain_css()), zoom=PNG_ZOOM))
+    return bytes(svg_to_bytes(svg_string=_titled(_with_style(chart, plain_css())), zoom=PNG_ZOOM))
+
+
+def _titled(svg: str) -> str:
+    """A drawing below its title, which is cut to its width: a PNG has nothing to point at."""
+    said = ET.fromstring(svg)  # noqa: S314 - drawn here
+    width, height = (int(said.attrib[name]) for name in ("width", "height"))
+    title = escape(cut(said.findtext(f"{{{NAMESPACE}}}title", ""), width // LETTER))
+    text = f'<text x="6" y="16" style="font:bold 12px {FONT}">{title}</text>'
+    paper = '<rect fill="#fff" width="100%" height="100%"/>'
+    below = svg.replace("<svg ", f'<svg y="{HEAD}" ', 1)
+    return f'<svg xmlns="{NAMESPACE}" width="{width}" height="{height + HEAD}">{paper}{text}{below}</svg>'
 
 
 def _with_style(chart: Chart, css: str) -> str:

@@ -38,7 +38,7 @@ def test_a_png_shows_something():
     png = stored_charts.to_png(CHART)
     assert png.startswith(b"\x89PNG")
     width, height = (int.from_bytes(png[place : place + 4]) for place in (16, 20))
-    assert (width, height) == (1280, 600)
+    assert (width, height) == (1280, 648), "the title stands above"
     assert len(png) > 3000
 
 

@@ -55,7 +55,7 @@ def provide(recipe: Mapping[str, Any], project: Path) -> None:
         if kind != "ansible" and not _is_there(module, function, kind, project):
             path = project.joinpath("scriptlets", *module.split("."))
             path.parent.mkdir(parents=True, exist_ok=True)
-            WRITERS[kind](path, function)
+            WRITERS["plain" if use.get("envelope") == "none" else kind](path, function)
     for policy in ((recipe.get("context") or {}).get("merge") or {}).values():
         kind, _space, name = policy.partition(" ")
         if kind == "hook":
@@ -88,7 +88,12 @@ def _shell(path: Path, _function: str) -> None:
     path.with_suffix(".yml").write_text("description: A stand-in\n")
 
 
-WRITERS = {"python": _python, "shell": _shell}
+def _plain(path: Path, _function: str) -> None:
+    """A script that prints no envelope, but what the documents' patterns find."""
+    path.with_suffix(".sh").write_text("echo 'model F-1'; echo 'slowest: 4200 RPM'\n")
+
+
+WRITERS = {"python": _python, "shell": _shell, "plain": _plain}
 
 
 # What would take long, or needs what not every machine has, by what is run instead.

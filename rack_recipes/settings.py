@@ -13,7 +13,7 @@ import math
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
 from itertools import pairwise
@@ -28,6 +28,7 @@ CONFIG = "ansible.cfg"
 MERGE_POLICIES = ("last_write", "fail", "deep_merge")
 HOOK = "hook "  # before the dotted name of a Python file: a policy of the user's
 HOOK_POLICY = re.compile(rf"{HOOK}[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+ALIKE = 0.75  # how alike two names must be: other programs may have variables with this prefix
 LOOKED_ON = 5.0  # seconds of a flush interval: who wants rows more often waits for each result of a stage
 TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
@@ -270,7 +271,8 @@ NAMES_OF_ALL = tuple(field.name for field in fields(Settings))
 def load(extra_vars: Mapping[str, object] | None = None) -> Settings:
     """The settings that hold in this folder; in `extra_vars` other variables are passed over.
 
-    Raises UsageError for a value of the wrong kind, and for an unknown name in our section of ansible.cfg.
+    Raises UsageError for a value of the wrong kind, for an unknown name in our section of ansible.cfg, and for a name
+    in the environment that is nearly a setting's.
     """
     configured = _configured()
     given = {**configured, **_environment(), **_extra(extra_vars or {}), **_fixed(configured)}
@@ -331,7 +333,16 @@ def _configured() -> Given:
 
 def _environment() -> Given:
     variables = {name: f"{SECTION}_{name}".upper() for name in NAMES_OF_ALL}
+    prefix = f"{SECTION}_".upper()
+    for given in os.environ.keys() - {*variables.values(), f"{prefix}PART"}:
+        if given.startswith(prefix) and (near := nearest_setting(given.removeprefix(prefix).lower(), NAMES_OF_ALL)):
+            raise UsageError(f"the environment: there is no setting {given} (did you mean {variables[near]!r}?)")
     return {name: (variable, os.environ[variable]) for name, variable in variables.items() if variable in os.environ}
+
+
+def nearest_setting(name: str, known: Sequence[str]) -> str:
+    """The name that one without prefix was probably meant to be, or "": the prefix alone makes nothing alike."""
+    return nearest(name, known, ALIKE) or next((each for each in known if sorted(each) == sorted(name)), "")
 
 
 def _extra(extra_vars: Mapping[str, object]) -> Given:

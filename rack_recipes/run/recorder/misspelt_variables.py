@@ -19,12 +19,11 @@ from rack_recipes.run.recorder.ansible_api import AnsibleApi
 from rack_recipes.run.recorder.begin_run import TEST_ID
 from rack_recipes.run.recorder.hosts_of_run import variables_of
 from rack_recipes.run.recorder.play_outline import all_tasks, first_task_of_each_role
-from rack_recipes.settings import NAMES_OF_ALL, SECTION
+from rack_recipes.settings import ALIKE, NAMES_OF_ALL, SECTION, nearest_setting
 
 if TYPE_CHECKING:
     from ansible.playbook.play import Play
 
-ALIKE = 0.75  # how alike the ends of two names must be, since both begin with the same prefix
 OF_SETTINGS = f"{SECTION}_"
 SETTINGS = (*(f"{OF_SETTINGS}{name}" for name in (*NAMES_OF_ALL, *PLAN, *REUSE)), GIVEN)
 """The extra vars that a run reads."""
@@ -60,8 +59,7 @@ def _of_role(role: str, given: Iterable[str], known: Sequence[str], own: Iterabl
 
 def _nearest(name: str, known: Sequence[str], prefix: str) -> str:
     ends = [each.removeprefix(prefix) for each in known if each.startswith(prefix)]
-    own = name.removeprefix(prefix)
-    end = nearest(own, ends, ALIKE) or next((end for end in ends if sorted(end) == sorted(own)), "")  # `bd` for `db`
+    end = nearest_setting(name.removeprefix(prefix), ends)  # `bd` for `db`
     return end and prefix + end
 
 

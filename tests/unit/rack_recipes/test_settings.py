@@ -208,6 +208,22 @@ def test_an_unknown_name_in_the_file(name: str, hint: str):
     assert refusal() == f"ansible.cfg: [rack_recipes] has no setting {name!r}{hint}"
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"), [("SLOT", "SLOTS"), ("BD", "DB"), ("RECONNECT_TIMOUT", "RECONNECT_TIMEOUT"), ("db", "DB")]
+)
+def test_a_name_in_the_environment_that_is_nearly_a_setting(name: str, meant: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv(f"RACK_RECIPES_{name}", "")
+    told = f"there is no setting RACK_RECIPES_{name} (did you mean 'RACK_RECIPES_{meant}'?)"
+    assert refusal() == f"the environment: {told}"
+
+
+def test_other_variables_with_the_prefix_are_left_alone(monkeypatch: pytest.MonkeyPatch):
+    own = ("RUN_ID", "STARTED_BY", "PART", "ECHO", "TOKEN", "GRAFANA_PASSWORD", "UPLOAD", "UPLOAD_AUTHORIZATION")
+    for name in (*own, "PORT", "SERVICE_HOST", "SERVICE_PORT", "PORT_8080_TCP"):  # Kubernetes sets the latter
+        monkeypatch.setenv(f"RACK_RECIPES_{name}", "1")
+    assert load() == Settings()
+
+
 @pytest.mark.parametrize("text", ["[rack_recipes\nslots = 1\n", "slots = 1\n", "[defaults]\n[defaults]\n"])
 def test_a_file_that_is_no_ini_file(text: str):
     configure(text)

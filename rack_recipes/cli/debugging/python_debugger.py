@@ -8,7 +8,6 @@ import io
 import os
 import pdb  # noqa: T100 - what this file is for
 import sys
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
@@ -16,6 +15,7 @@ from pathlib import PurePosixPath
 from typing import IO, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils import legacy_imports
+from ansible_collections.rack.recipes.plugins.module_utils.author_traceback import traceback_of
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet, Skipped
 from rack_recipes.recipe.scriptlet_entry import ScriptletEntry
 
@@ -46,7 +46,7 @@ def _debug(debugger: Debugger, scriptlet: type[Scriptlet], *call: Any) -> Any:
         debugger.inspect(error)
         raise
     if debugger.was_left:
-        raise ValueError("left in the debugger")
+        sys.exit("left in the debugger")  # no traceback: nothing of the author's has failed
     return code
 
 
@@ -74,7 +74,7 @@ class Debugger(pdb.Pdb):
 
     def inspect(self, error: Exception) -> None:
         """Let the user inspect the frame that raised an exception."""
-        self._screen.write("".join(traceback.format_exception(error)))
+        self._screen.write(traceback_of(error))
         self.reset()
         self.interaction(None, error.__traceback__)
 

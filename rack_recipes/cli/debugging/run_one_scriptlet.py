@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import spec_of
 from ansible_collections.rack.recipes.plugins.module_utils.check_context_values import check_key, check_value, shortened
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL, level_named
+from ansible_collections.rack.recipes.plugins.module_utils.language.references import parse_reference
 from ansible_collections.rack.recipes.plugins.module_utils.secret_names import SecretNames
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from rack_recipes import settings
@@ -35,7 +36,10 @@ from rack_recipes.journal.record_fields import log_record_lines
 from rack_recipes.private_files import make_private
 from rack_recipes.recipe.catalog.find_scriptlet import find_scriptlet
 from rack_recipes.recipe.param_values import FITS, READERS
+from rack_recipes.recipe.rules.references import STARTS, reference_texts
 from rack_recipes.recipe.scriptlet_entry import ScriptletEntry
+from rack_recipes.recipe.shell_texts import has_variables
+from rack_recipes.recipe.substitution import REFERENCE
 from rack_recipes.recipe.values_in_messages import listed
 
 if TYPE_CHECKING:
@@ -138,12 +142,26 @@ def run_scriptlet(options: argparse.Namespace) -> Answer:
         from rack_recipes.run.trust.check_trust import check_debug
 
         check_debug(debug_run.entry.name, settings.load())
+        _check_references(debug_run)
         records, answer = run_locally(debug_run, pdb=options.pdb), {}
     last = [record for record in records if record["kind"] == "step" and record["step"] == debug_run.name][-1]
     deltas = [record for record in records if record["kind"] == "delta" and record["step"] == debug_run.name]
     print_result(last, with_output=options.pdb)  # a log has what its level shows of it
     code = 0 if last["verdict"] in PASSING else 3 if last["verdict"] == "unreachable" else 1
     return {**envelope_of(last, deltas), **answer}, code
+
+
+def _check_references(debug_run: ScriptletRun) -> None:
+    """Raise UsageError for a `${...}` that is no reference, as a recipe does; here no template can escape it."""
+    entry = debug_run.entry
+    for path, text in reference_texts(debug_run.args, ()):
+        name = str(path[0])
+        starts = () if has_variables(entry.kind, entry.name, name, debug_run.args[name]) else STARTS.finditer(text)
+        for start in starts:
+            reference = REFERENCE.match(text, start.start())
+            if reference is None or parse_reference(reference) is None:
+                such = "${numbers.stats_v1.mean}" if entry.scope == "run" else "${host} or ${numbers.stats_v1.mean}"
+                raise UsageError(f"argument {name!r}: expected a reference, such as {such}, got {shortened(text)!r}")
 
 
 def _debug_run(options: argparse.Namespace) -> ScriptletRun:

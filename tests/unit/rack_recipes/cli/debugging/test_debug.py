@@ -304,6 +304,11 @@ def test_an_argument_that_is_no_mapping():
         (["t.count", "--args", '"s3cret!"'], "--args: expected a JSON object, got a single value"),
         (["t.count", "--args", "{"], "--args: expected a JSON object: "),
         (["t.count", "--arg", "src"], "--arg: expected NAME=VALUE, got 'src'"),
+        (
+            ["t.seen", "--arg", "text=${inventory_hostname}"],
+            "argument 'text': expected a reference, such as ${host} or ${numbers.stats_v1.mean}, got '${inventory_host",
+        ),
+        (["t.seen", "--args", '{"any": [{"a": "x ${b c"}]}'], "argument 'any': expected a reference, such as ${host}"),
         (["t.count", "--arg", "src=gone.txt"], "src: expected a file inside the project"),
         (["t.count", "--context", "absent.yml"], "--context: absent.yml: No such file or directory"),
         (
@@ -375,6 +380,8 @@ def test_the_debugger_stops_where_it_raises():
     answer, told, code = typed("c\np lines\nq\n", "--arg", "src=7.txt")
     assert (code, answer["verdict"]) == (1, "error")
     assert answer["reason"].startswith("RuntimeError: seven (scriptlets/t/count.py:21")
+    assert "python_debugger.py" not in told
+    assert re.search(r"  [0-9]+ frames? of rack.recipes\nRuntimeError: seven\n> ", told)
     assert "(Pdb) 7\n" in told
 
 
@@ -391,8 +398,9 @@ def test_an_envelope_that_is_printed_counts_in_the_debugger_too():
 
 @pytest.mark.parametrize("commands", ["q\n", ""])
 def test_the_debugger_can_be_left(commands: str):
-    answer, _told, code = typed(commands, "--arg", "src=3.txt")
+    answer, told, code = typed(commands, "--arg", "src=3.txt")
     assert (code, answer["verdict"], answer["reason"]) == (1, "error", "left in the debugger")
+    assert "Traceback" not in told
 
 
 def test_the_debugger_on_a_terminal(project: Path):

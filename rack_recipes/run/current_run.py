@@ -126,8 +126,8 @@ class RunInputs:
     what stands in their place for our roles, to be shown, `options` the user's options. `secrets` are sent to all
     hosts; `mask` hides these and more. `warnings` are for the user. `patterns` has the hosts of each pattern that a
     step names. `canary` has the hosts that run first. `unknown_hosts` are hosts of the imported context that are
-    not in this run. `attributes` has by host what the inventory says of it. `group` is empty for a run that is no
-    part of one.
+    not in this run. `attributes` has by host what the inventory says of it; `inventory` is where the hosts are from.
+    `group` is empty for a run that is no part of one.
     """
 
     recipe: Mapping[str, Any] = field(default_factory=dict)
@@ -141,6 +141,7 @@ class RunInputs:
     warnings: tuple[str, ...] = ()
     unknown_hosts: tuple[str, ...] = ()
     attributes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    inventory: tuple[str, ...] = ()
     waivers: RunWaivers = field(default_factory=RunWaivers)
     group: Mapping[str, Any] = field(default_factory=dict)
 

@@ -124,8 +124,8 @@ class StageInputs:
     `own`, `run` and `hosts` hold the context of this host, of the run and of other hosts. `soon` is whether somebody
     looks on, so that the host tells each result soon. `collected` names the stages that the host may forget. `recipe`
     is what the compiled play says of the whole recipe. `halted` is why nothing may start, empty where it may. `offers`
-    has earlier results by step. `waivers` are those in force on this host. `attributes` are what the inventory says of
-    the host: the recipe has limits by them.
+    has earlier results by step. `waivers` are those in force on this host. `attributes` are what the `inventory` says
+    of the host: the recipe has limits by them.
     """
 
     run_id: str
@@ -151,6 +151,7 @@ class StageInputs:
     offers: Mapping[str, Sequence[Data]] = field(default_factory=dict)
     waivers: Sequence[Data] = ()
     attributes: Data = field(default_factory=dict)
+    inventory: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +216,7 @@ def make_request(number: int, steps: Sequence[Data], inputs: StageInputs, progra
         "check": inputs.check,
         "debug": inputs.debug,
         **({"log_level": inputs.log_level} if inputs.log_level else {}),
+        **({"inventory": list(inputs.inventory)} if inputs.inventory else {}),
         "offers": dict(inputs.offers),
         **({"waivers": list(inputs.waivers)} if inputs.waivers else {}),
         "locks": {name: _lock_message(name, lock) for name, lock in locks.items()},

@@ -184,6 +184,7 @@ def _inputs(
         patterns=play_outline.patterns,
         canary=_canary(compiled.get("canary") or {}, tuple(play_outline.hosts), ansible_api.resolve),
         attributes=attributes,
+        inventory=tuple(_inventories()),
     )
 
 

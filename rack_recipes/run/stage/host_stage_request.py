@@ -267,6 +267,7 @@ def request_of(stage: HostStage, program: Program | None) -> Request:
         offers=run.reusable.offers(stage.steps, host, stage.delegate),
         waivers=run.inputs.waivers.of(host),
         attributes=run.inputs.attributes.get(host, {}),
+        inventory=run.inputs.inventory,
     )
     request = make_request(stage.number, stage.steps, inputs, program)
     for step in request.message["steps"]:

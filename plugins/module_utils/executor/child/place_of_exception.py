@@ -39,8 +39,7 @@ def place_of(error: BaseException, host: str, params: Mapping[str, object], *, w
         return ""
     (frame, line), name = frames[-1], _name_of(frames[0][0])
     words = _debug_words(error, host, params)
-    there = "" if host in HERE else " with the run's inventory"  # which is not known here
-    more = f"; `{' '.join(['rack-recipes debug', name, *words])}`{there} shows more" if name and with_advice else ""
+    more = f"; `{' '.join(['rack-recipes debug', name, *words])}` shows more" if name and with_advice else ""
     return f" ({_file_of(frame)}:{line}{more})"
 
 
@@ -56,7 +55,10 @@ def _debug_words(error: BaseException, host: str, params: Mapping[str, object]) 
         for name, value in params.items()
         if _is_given(name, options.get(name) or {}, value)
     ]
-    return [*words, *([f"--host {host}"] if host not in HERE else [])]
+    if host in HERE:
+        return words
+    inventories = json.loads(os.environ.get("RACK_INVENTORY", "[]"))
+    return [*words, f"--host {shlex.quote(host)}", *(f"-i {shlex.quote(path)}" for path in inventories)]
 
 
 def _is_given(name: str, spec: Mapping[str, Any], value: object) -> bool:

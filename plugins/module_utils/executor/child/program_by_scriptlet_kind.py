@@ -223,6 +223,7 @@ class Launcher:
         self._traces_processes = "process" in logged
         self._own = {"RACK_RUN": self.run, "RACK_HOST": self.host, "RACK_LOG_LEVEL": self.log_level or "warning"}
         self._own.update({DEBUG: "1"} if self.is_debug else {})
+        self._own.update({"RACK_INVENTORY": json.dumps(request["inventory"])} if request.get("inventory") else {})
         self._base = {**os.environ, **self._own}
         self.live: dict[str, Any] = request.get("live") or {}
         self._interpreters: dict[str, list[str]] = {}

@@ -640,8 +640,8 @@ def test_one_name_three_times(apart: list[Results]):
 
 
 def test_a_step_out_of_memory(apart: list[Results]):
-    command = "rack-recipes debug h.take_memory --arg mib=4000 --host small"
-    place = f"scriptlets/h/take_memory.py:14; `{command}` with the run's inventory shows more"
+    command = "rack-recipes debug h.take_memory --arg mib=4000 --host small -i inventory.yml"
+    place = f"scriptlets/h/take_memory.py:14; `{command}` shows more"
     with rows(["out of memory in a step"]):
         for found in apart:
             assert {cell: told_of_it for cell, told_of_it in told(found).items() if cell[1] == "small"} == {

@@ -489,8 +489,10 @@ def test_an_exception_names_file_and_line(how: str, reason: str):
 @pytest.mark.usefixtures("_talk")
 def test_on_a_host_the_advice_is_for_the_inventory_of_the_run(project: Path):
     (project / "hosts.yml").write_text(json.dumps({"all": {"hosts": {"leaf1": _local()}}}))
-    command = "`rack-recipes debug t.talk --arg how=key --host leaf1` with the run's inventory shows more)"
-    assert reason_of("--host", "leaf1", "-i", "hosts.yml", "--arg", "how=key").endswith(command)
+    (project / "b c.yml").write_text(json.dumps({"g": {"hosts": {"leaf1": {}}}}))
+    command = "`rack-recipes debug t.talk --arg how=key --host leaf1 -i hosts.yml -i 'b c.yml'` shows more)"
+    words = ("--host", "leaf1", "-i", "hosts.yml", "-i", "b c.yml")
+    assert reason_of(*words, "--arg", "how=key").endswith(command)
 
 
 @pytest.mark.usefixtures("_talk")

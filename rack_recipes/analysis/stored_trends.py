@@ -54,9 +54,9 @@ def stored_trends(
     twins = Twins(history.run.attributes)
     moves = hosts_beside_twins.find_moves(hosts_beside_twins.peers_of(wanted, twins), twins)
     copies = _copies(history, () if run_id else _newer(history.run))
-    return history.run.run["run_id"], [
-        _told(one, history, moves, copies) for one in _over_runs(history, key, host, wanted)
-    ]
+    ids = [run["run_id"] for run in (*history.runs, history.run.run)]
+    bad = [recorded_runs.measurements(store, each, only_bad=True, name=key, step=step or None) for each in ids]
+    return ids[-1], [_told(one, history, moves, copies, bad) for one in _over_runs(history, key, host, wanted)]
 
 
 def check_key(store: Engine, key: str) -> None:
@@ -147,13 +147,18 @@ def _of_host(one: SeriesValues, host: str) -> SeriesValues:
 
 
 def _told(
-    one: OverRuns, history: History, moves: Sequence[Move], copies: Mapping[int, frozenset[tuple[str, str]]]
+    one: OverRuns,
+    history: History,
+    moves: Sequence[Move],
+    copies: Mapping[int, frozenset[tuple[str, str]]],
+    bad: Sequence[Sequence[Row]],
 ) -> Told:
     """What is told of one series, as plain values.
 
     `of_runs` is how many runs of the test there are up to this one. `copies` are the runs without a value because they
     used an earlier result again. `limits` are the strictest of these hosts, `limits_of_hosts` has the least and the
-    greatest allowed value of each, where they differ. `beyond` has the hosts whose last value breaks its limit.
+    greatest allowed value of each, where they differ. `beyond` has the hosts whose value in the last run, or in that of
+    a value, breaks the limit that it had there. `bad` are the measurements of each run that did not hold.
     """
     run_data, run = history.run, history.run.run
     runs = [*history.runs, run]
@@ -175,23 +180,27 @@ def _told(
         "runs": len(runs),
         "of_runs": len(earlier_runs(run, run_data.runs, len(run_data.runs))) + 1,
         "values": [
-            {"run_id": runs[place]["run_id"], "started": runs[place]["started"], "value": value}
+            {
+                **{name: runs[place][name] for name in ("run_id", "started")},
+                "value": value,
+                "beyond": _beyond(one, bad[place]),
+            }
             for place, value in zip(one.places, one.values.tolist(), strict=True)
         ],
         "copies": sum(
             place not in one.places and any((host, one.series.step or one.series.key) in own for host in one.hosts)
             for place, own in copies.items()
         ),
-        "beyond": _beyond(one, history),
+        "beyond": _beyond(one, bad[-1]),
         "changes": [_change(change, one, runs) for change in changes],
         "trend": _trend(one, changes, ends),
         "beside_twins": [hosts_beside_twins.in_words(move, runs) for move in own],
     }
 
 
-def _beyond(one: OverRuns, history: History) -> Told:
-    """By host the values of the last run that break their limits."""
-    rows = [row for row in history.run.measurements if row["verdict"] == FAILED and row["host"] in {*one.hosts}]
+def _beyond(one: OverRuns, bad: Sequence[Row]) -> Told:
+    """By host the values of a run that break their limits."""
+    rows = [row for row in bad if row["verdict"] == FAILED and row["host"] in {*one.hosts}]
     return {
         row["host"]: {"value": row["value"], "limits": limits_in_words(row["limits"])}
         for row in rows

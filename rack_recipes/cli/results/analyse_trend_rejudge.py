@@ -131,13 +131,12 @@ def _trend_as_lines(told: Told) -> Iterator[str]:
     window = f"; {told['runs']} of {told['of_runs']} runs (--last)" if told["runs"] < told["of_runs"] else ""
     yield printable(f"{told['name']}{number}{of}, {told['whose']}{limits}{window}") + "\n"
     changes = {change["since"]: change for change in told["changes"]}
-    rows = [
-        [one["run_id"], one["started"], f"{one['value']:g} {told['unit']}".rstrip(), _mark(changes.get(one["run_id"]))]
-        for one in told["values"]
-    ]
-    if beyond := len(told["beyond"]):
-        hosts = f"{beyond} of {len(told['hosts'])} hosts " if len(told["hosts"]) > 1 else ""
-        rows[-1][-1] = "; ".join(filter(None, (rows[-1][-1], f"{hosts}beyond the limit")))
+    rows = []
+    for one in told["values"]:
+        hosts = f"{len(one['beyond'])} of {len(told['hosts'])} hosts " if len(told["hosts"]) > 1 else ""
+        marks = (_mark(changes.get(one["run_id"])), f"{hosts}beyond the limit" if one["beyond"] else "")
+        value = f"{one['value']:g} {told['unit']}".rstrip()
+        rows.append([one["run_id"], one["started"], value, "; ".join(filter(None, marks))])
     yield format_table(TREND_TITLES, rows)
     yield from (printable(sentence) + "\n" for sentence in told_in_words(told))
 

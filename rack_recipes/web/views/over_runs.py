@@ -64,6 +64,7 @@ POINTS = (
     Column("started", "Started (UTC)", "time"),
     Column("value", "Value", "number"),
     Column("change", "Change of level"),
+    Column("beyond", "Hosts beyond their limits in the run", "number"),
 )
 WORDS = {
     "run": "The runs themselves",
@@ -241,7 +242,10 @@ def _series(place: int, told: Row) -> Section:
     limits = [Limit(name, end) for end in told["limits"]]
     marks = [Change(run_id, words.removesuffix(f" {unit}")) for run_id, words in changes.items()]
     chart = trend(Quantity(told["name"], unit), {told["whose"]: points}, limits, marks, partial(page_address, "runs"))
-    rows = [{**one, "change": changes.get(one["run_id"])} for one in reversed(told["values"])]
+    rows = [
+        {**one, "change": changes.get(one["run_id"]), "beyond": len(one["beyond"]) or None}
+        for one in reversed(told["values"])
+    ]
     listed = table(f"values-{place}", "Values", POINTS, rows, {"run_id": to_run})
     of_step = f" of {told['step']}" if told["step"] else ""
     title = f"{told['name']}{of_step}, {told['whose']}"

@@ -197,6 +197,18 @@ def test_limits_that_differ_among_hosts_are_told_so(
     assert call("trend", "latency", "--host", host).out.splitlines()[0].partition(", limit")[2] == told[5:]
 
 
+def test_each_run_has_its_own_limits(project: Path) -> None:
+    """The host's limit was 110, then 200: what was beyond it then is, and is not judged by that of the last run."""
+    values = ((100.0, 110, "passed"), (150.0, 110, "failed"), (150.0, 200, "passed"), (205.0, 200, "failed"))
+    nights = [{("ping", "r1"): latency(value, limits={"max": most}, verdict=how)} for value, most, how in values]
+    store([*map(Night, nights)])
+    lines = call("trend", "latency").out.splitlines()
+    assert ["beyond the limit" in line for line in lines[2:6]] == [False, True, False, True], lines
+    (series,) = call("trend", "latency", "--json").answer["series"]
+    assert series["values"][1]["beyond"] == {"r1": {"value": 150.0, "limits": "max 110"}}
+    assert series["beyond"] == {"r1": {"value": 205.0, "limits": "max 200"}}
+
+
 def test_a_value_beyond_its_limit_is_marked_and_said(project: Path) -> None:
     limits = {"limits": {"max": 200}, "verdict": "failed"}
     bad = Night({("ping", f"r{host}"): latency(205.0, **limits) for host in (1, 2)})

@@ -83,7 +83,9 @@ def findings(run: RunData, history: History) -> Iterator[Finding]:
         return
     series = [one for one in history.over_runs if len(one.values) >= LEAST_RUNS]
     limits, changes = history.limits, history.level_changes
-    changed = [_Changed(one, limits.of(one.series), changes[one.key]) for one in series if changes.get(one.key)]
+    changed = [
+        _Changed(one, limits.of(one.series, one.hosts), changes[one.key]) for one in series if changes.get(one.key)
+    ]
     yield from cap_findings([*_changes(changed, runs)])
     yield from cap_findings([*_drifts(series, changes, limits)])
 
@@ -175,7 +177,7 @@ def _drifts(
     p = [_kendall_p(one, trend) for one, trend in trends]
     for (one, trend), kept in zip(trends, intervals_and_multiple_tests.mark_kept_tests(p), strict=True):
         if trend and kept and not trend.why_not:
-            yield _drift(one, trend, limits.of(one.series))
+            yield _drift(one, trend, limits.of(one.series, one.hosts))
 
 
 def _kendall_p(one: OverRuns, trend: Trend | None) -> float:

@@ -328,7 +328,7 @@ def _together(found: Sequence[Move]) -> Iterator[Sequence[Move]]:
 
 def _grade(one: Move, history: History) -> str:
     series = one.peers.series
-    worse = history.limits.of(series).is_worse(*one.ends)
+    worse = history.limits.of(series, one.hosts).is_worse(*one.ends)
     if worse is None:
         return NOTE if series.key else NOTABLE
     is_sure = one.p * one.tests <= CERTAIN and kind_of(series.name, series.unit) != NOISE and _is_clear(one)

@@ -32,7 +32,7 @@ from rack_recipes.analysis.methods import outliers as method
 from rack_recipes.analysis.methods.causes import ALPHA, Shared, common_group, host_sets
 from rack_recipes.analysis.methods.outliers import TwoGroups
 from rack_recipes.analysis.run_data import RunData, Twins
-from rack_recipes.analysis.values_over_runs import Series, SeriesLimits, SeriesValues
+from rack_recipes.analysis.values_over_runs import KnownLimits, Series, SeriesValues
 from rack_recipes.journal.step_results_and_end_status import Cell, cell_of
 from rack_recipes.natural_order import natural
 
@@ -64,7 +64,7 @@ class _Group:
     label: str
     hosts: Sequence[str]
     twins: method.Twins
-    limits: SeriesLimits
+    limits: KnownLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def _group(one: SeriesValues, label: str, places: Sequence[int], twins: Twins, h
         counts=kind in COUNTED and bool((values >= 0).all() and (values == np.round(values)).all()),
         may_be_setting=kind in MAY_BE_SETTINGS,
     )
-    return _Group(one.series, label, hosts, known, history.limits.of(one.series))
+    return _Group(one.series, label, hosts, known, history.limits)
 
 
 def _deviants(
@@ -138,11 +138,12 @@ def _grade(
     beyond what noise explains, and where it is a setting: one of the context only if its name tells so.
     """
     kind = kind_of(group.series.name, group.series.unit)
+    limits = group.limits.of(group.series, [group.hosts[outlier.place]])
     if kind == NOISE:
-        return PROBLEM if group.limits.is_broken(outlier.value) else NOTABLE
+        return PROBLEM if limits.is_broken(outlier.value) else NOTABLE
     if outcome.method == method.SETTING and (kind == SETTING or not group.series.key):
         return PROBLEM
-    worse = group.limits.is_worse(outcome.center, outlier.value) and outlier.chance <= greatest_chance
+    worse = limits.is_worse(outcome.center, outlier.value) and outlier.chance <= greatest_chance
     return PROBLEM if is_bad or worse else NOTABLE
 
 

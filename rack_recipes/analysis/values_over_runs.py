@@ -331,21 +331,25 @@ class SeriesLimits:
 
 
 class KnownLimits:
-    """The limits of all series of a run. Where hosts have several, the strictest count."""
+    """The limits of all series of a run. Where hosts differ in them, the strictest count.
+
+    Of some `hosts` their own ones count; where these have none, those of all tell at least which direction is good.
+    """
 
     def __init__(self, measurements: Iterable[Mapping[str, Any]]) -> None:
-        self._ends: dict[tuple[str, str, str], list[Ends]] = defaultdict(list)
+        self._ends: dict[tuple[str, str, str], list[tuple[str | None, Ends]]] = defaultdict(list)
         for row in measurements:
             if row["limits"]:
-                self._ends[row["step"], row["name"], row["unit"] or ""].append(_ends(row["limits"]))
+                self._ends[row["step"], row["name"], row["unit"] or ""].append((row.get("host"), _ends(row["limits"])))
 
-    def each_of(self, series: Series) -> set[Ends]:
+    def each_of(self, series: Series, hosts: Iterable[str] = ()) -> set[Ends]:
         """The different limits that hosts have for a series."""
-        return {*self._ends.get((series.step, series.name, series.unit), ())}
+        known, wanted = self._ends.get((series.step, series.name, series.unit), ()), {*hosts}
+        return {ends for host, ends in known if host in wanted} or {ends for _host, ends in known}
 
-    def of(self, series: Series) -> SeriesLimits:
+    def of(self, series: Series, hosts: Iterable[str] = ()) -> SeriesLimits:
         """The limits of a series; those of equally named measurements are the same."""
-        found = self.each_of(series)
+        found = self.each_of(series, hosts)
         lows = [low for low, _high in found if low is not None]
         highs = [high for _low, high in found if high is not None]
         return _limits(max(lows, default=None), min(highs, default=None))

@@ -119,7 +119,7 @@ def _unusual(history: History) -> Iterator[_Unusual]:
             furthest = float(np.abs(earlier - found.middle).max())
             varies = furthest > 0 and len(earlier) >= LEAST_RUNS  # what never varied tells nothing of its noise
             sure = varies and chance_beyond(furthest, distance, len(earlier)) * len(p) <= SURE
-            yield found._replace(grade=_grade(found, history.limits.of(one.series), sure=sure))
+            yield found._replace(grade=_grade(found, history.limits.of(one.series, one.hosts), sure=sure))
 
 
 def _start(history: History, one: OverRuns) -> int:

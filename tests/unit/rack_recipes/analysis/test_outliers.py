@@ -52,6 +52,14 @@ def test_a_host_that_differs_from_its_twins_is_named(history_of: Historian) -> N
     assert "r7" in found.advice
 
 
+@pytest.mark.parametrize(("own", "grade"), [({"max": 200}, NOTABLE), ({"max": 120}, PROBLEM)])
+def test_a_host_is_judged_by_its_own_limit(history_of: Historian, own: dict[str, float], grade: str) -> None:
+    others = night(99, far={"r7": 140.0}, limits={"max": 120}).measured
+    last = Night({**others, ("ping0", "r7"): latency(140.0, limits=own)})
+    history = history_of(nights(12, last))
+    assert [one.grade for one in findings(history.run, history)] == [grade]
+
+
 @pytest.mark.parametrize(
     ("value", "limits", "name", "grade"),
     [

@@ -46,6 +46,12 @@ def test_the_strictest_limit_of_all_hosts_counts() -> None:
     assert KnownLimits([row({"max": 80}), row({"max": 70})]).of(T) == SeriesLimits(high=70, better="lower")
 
 
+def test_of_some_hosts_their_own_limits_count() -> None:
+    known = KnownLimits([row({"max": 80}, host="r1"), row({"max": 70}, host="r2")])
+    highs = [known.of(T, hosts).high for hosts in (["r1"], ["r2"], ["r1", "r2"], ["r3"], ())]
+    assert highs == [80, 70, 70, 70, 70]  # of hosts without any those of the others tell what is better
+
+
 def test_a_value_beyond_an_end_breaks_the_limit() -> None:
     limits = SeriesLimits(0, 10, "target", 5)
     assert [limits.is_broken(value) for value in (-1, 0, 10, 11)] == [True, False, False, True]
